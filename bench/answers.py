@@ -1,4 +1,4 @@
-"""Check responses, and wait for a correct response."""
+"""Check responses, and wait for the first correct response."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def send_once(port: int, request: Request) -> Answer:
 
 
 def find_fault(request: Request, answer: Answer) -> str:
-    """Return the fault of an answer, "" if it is correct."""
+    """Return the error in a response, "" if it is correct."""
     where = f"{request.method} {request.path}"
     if answer.status != request.status:
         return f"{where}: {answer.status} instead of {request.status}: {answer.body[:300]!r}"
@@ -75,7 +75,7 @@ def wait_for_answer(server: Server, request: Callable[[], Request], since: float
 def save_and_wait(
     server: Server, project: Project, file: str, text: str, request: Request
 ) -> float:
-    """Save a file; return the seconds until `request` gets the answer of the new version."""
+    """Save a file; return the seconds until the new version responds to `request`."""
     started_at = time.monotonic()
     project.write(file, text)
     return wait_for_answer(server, lambda: request, started_at)

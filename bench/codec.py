@@ -63,7 +63,7 @@ def run_fastavro() -> None:
 
 
 def measure() -> tuple[float, float]:
-    """Return the CPU of one event for ours and for fastavro, µs: the best of interleaved chunks."""
+    """Return the CPU µs per event, ours and fastavro's: the best of interleaved chunks."""
     best = [float("inf")] * 2
     for _ in range(CHUNKS):
         for index, run in enumerate((run_ours, run_fastavro)):

@@ -12,7 +12,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Stat(NamedTuple):
-    """The CPU time of one process, in `ticks`, including its ended children."""
+    """The CPU time of one process in `ticks`, including its exited children."""
 
     pid: int
     parent: int
@@ -39,7 +39,7 @@ def descendants(root: int, stats: Iterable[Stat]) -> list[Stat]:
 
 
 def process_tree(root: int) -> list[Stat]:
-    """Return `root` and its current descendants, none if it has ended."""
+    """Return `root` and its current descendants, none if `root` has exited."""
     stats = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -51,12 +51,12 @@ def process_tree(root: int) -> list[Stat]:
 
 
 def cpu_seconds(root: int) -> float:
-    """Return the CPU seconds, user and system, that the tree of `root` has used."""
+    """Return the CPU seconds (user and system) that the process tree of `root` has used."""
     return sum(stat.ticks for stat in process_tree(root)) / TICK
 
 
 def resident_bytes(root: int) -> int:
-    """Return the resident bytes of the tree of `root`; shared pages count once per process."""
+    """Return the resident bytes of the process tree of `root`; shared pages count per process."""
     return sum(
         int(Path(f"/proc/{stat.pid}/statm").read_text().split()[1]) * PAGE
         for stat in process_tree(root)
@@ -64,7 +64,7 @@ def resident_bytes(root: int) -> int:
 
 
 def resource_usage(root: int) -> tuple[int, int, int]:
-    """Return the PSS in bytes, file handles and threads of the tree of `root`."""
+    """Return the PSS (bytes), file handles and threads of the process tree of `root`."""
     memory = handles = threads = 0
     for stat in process_tree(root):
         folder = Path(f"/proc/{stat.pid}")

@@ -12,7 +12,7 @@ from .rounds import Contender, Rounds, measure_interleaved, median, ratios
 
 
 class Goal(NamedTuple):
-    """Require that `ours` uses at most `most` x the CPU of `other`."""
+    """The goal that `ours` uses at most `most` times the CPU of `other`."""
 
     ours: str
     other: str
@@ -33,7 +33,7 @@ class Figure:
     def compare(
         self, part: str, contenders: Sequence[Contender], goals: Sequence[Goal], *, pin: bool = True
     ) -> None:
-        """Measure contenders side by side; unpinned parts are printed, not judged."""
+        """Measure contenders in interleaved rounds; compare them with goals only if pinned."""
         rounds = measure_interleaved(contenders, self.duration, pin=pin)
         where = "server on one core, load on the other" if pin else "free"
         print(f"{self.name}, {part} ({where})\n{format_rounds(rounds)}")
@@ -85,7 +85,7 @@ class Figure:
 
 
 def format_rounds(rounds: Rounds) -> str:
-    """Return medians of CPU, rate and latency of each contender as a table."""
+    """Return a table of the median CPU, rate and latency of each contender."""
     rows = [
         (
             name,

@@ -1,9 +1,9 @@
 """P10: a Kong with our two plugins against one with its own key-auth and rate-limiting.
 
 Both run on this machine, in front of the same upstream. NEUROVA_TEST_KONG_URL is the URL of a call
-through ours, with the key NEUROVA_TEST_KONG_KEY in X-API-Key; NEUROVA_TEST_STOCK_KONG_URL and
-NEUROVA_TEST_STOCK_KONG_KEY, in apikey, are those of the other one. Plugin servers count. Goal: at
-most 3.5 x its CPU a request.
+through our Kong, with the key NEUROVA_TEST_KONG_KEY in the header X-API-Key. For the stock Kong,
+they are NEUROVA_TEST_STOCK_KONG_URL and NEUROVA_TEST_STOCK_KONG_KEY, in the header apikey. The CPU
+of plugin servers counts. Goal: at most 3.5 x the stock Kong's CPU per request.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def listening_process(port: int) -> int:
                 if inodes & {os.readlink(each) for each in (folder / "fd").iterdir()}:
                     holders.add(int(folder.name))
             except (FileNotFoundError, PermissionError, ProcessLookupError):
-                continue  # it has ended, or is of another user
+                continue  # the process has exited, or belongs to another user
     for pid in holders:
         if holders <= {each.pid for each in process_tree(pid)}:
             return pid
@@ -45,7 +45,7 @@ def listening_process(port: int) -> int:
 
 
 def request_of(name: str) -> tuple[int, Request]:
-    """Return the port and the request of one Kong from the environment."""
+    """Return the port and the request of one of the two Kongs, read from the environment."""
     url, key = (os.environ.get(f"NEUROVA_TEST_{name}_{what}") for what in ("URL", "KEY"))
     if not url or not key:
         raise SystemExit(f"set NEUROVA_TEST_{name}_URL and NEUROVA_TEST_{name}_KEY")
@@ -54,7 +54,7 @@ def request_of(name: str) -> tuple[int, Request]:
 
 
 def main() -> None:
-    """Measure both, one round each in turn."""
+    """Measure both Kongs in interleaved rounds."""
     figure = Figure("p10", __doc__)
     kongs = {name: request_of(name) for name in (OURS, STOCK)}
     processes = {name: listening_process(port) for name, (port, _) in kongs.items()}

@@ -1,7 +1,8 @@
 """One container of a Lambda function, measured from the start of its interpreter.
 
-Prints the CPU milliseconds of its start; with the number of rounds and a key as arguments, also the
-CPU microseconds of a call by an event and of the same call by the gateway, a round a line.
+Prints the CPU milliseconds of the start. With the number of rounds and a key as arguments, also
+prints, one line per round, the CPU microseconds of a call through an event and of the same call
+directly through the gateway.
 """
 
 # ruff: noqa: E402 - what is imported is measured
@@ -26,10 +27,10 @@ TIMEOUT_MS = 30_000
 
 
 class Context:
-    """What the runtime passes with an event."""
+    """The context that Lambda's runtime passes with an event."""
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the time that a call has."""
+        """Return the milliseconds until the timeout of the function."""
         return TIMEOUT_MS
 
 
@@ -47,7 +48,7 @@ def make_event(key: str) -> dict[str, Any]:
 
 
 def measure(rounds: int, key: str) -> None:
-    """Print the costs of each round, one kind of call after the other."""
+    """Print the CPU costs of both kinds of calls for each round."""
     from neurova_platform.serving.aws_lambda.http import _Receiver
     from neurova_platform.serving.aws_lambda.http_event import read_call
 

@@ -18,9 +18,9 @@ CONNECTIONS = 32
 
 @dataclass(frozen=True)
 class Request:
-    """One request and its expected answer; with `answer` None, any body is correct.
+    """One request and its expected response; if `answer` is None, any body is correct.
 
-    `headers`: lower-case names of headers that the answer must have.
+    `headers`: lower-case names of headers that the response must contain.
     """
 
     method: str
@@ -43,7 +43,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Load:
-    """A result; `refused`: answers other than 2xx and 3xx, `broken`: lost connections."""
+    """A result; `refused`: responses other than 2xx and 3xx, `broken`: lost connections."""
 
     requests: int
     seconds: float
@@ -59,13 +59,13 @@ def pack(messages: Iterable[bytes]) -> bytes:
 
 
 def parse(output: str) -> Load:
-    """Parse the result of the Lua script, the last line of wrk's output."""
+    """Parse the result that the Lua script prints as the last line of wrk's output."""
     return Load(**json.loads(output.strip().splitlines()[-1]))
 
 
 @dataclass(frozen=True)
 class Wrk:
-    """A load of `seconds` from one thread on `core`; None: any core."""
+    """A load that lasts `seconds`, from one thread on `core` (None: any core)."""
 
     seconds: float
     core: int | None = None
@@ -80,7 +80,7 @@ class Wrk:
         with tempfile.NamedTemporaryFile() as file:
             file.write(pack(request.wire(host) for request in requests))
             file.flush()
-            # wrk's default timeout of 2 s would count slow calls as lost.
+            # Raise wrk's default timeout of 2 s, which would count slow calls as lost.
             options = (
                 "-t1",
                 "--timeout",

@@ -21,11 +21,11 @@ from .rounds import SERVER_CORE
 from .servers import pin_to_core, stop
 
 Commands = tuple[tuple[str, int], ...]
-"""Commands of one round and their numbers of messages; the last one is measured."""
+"""The commands of one round with their numbers of messages; only the last command is measured."""
 
 
 class Cost(NamedTuple):
-    """The CPU of one message in µs, and messages per second."""
+    """The CPU time per message in µs, and messages per second."""
 
     cpu_us: float
     per_second: float
@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class Client:
-    """A client in bench/peers; `is_own`: it runs in our environment."""
+    """A client in bench/peers; `is_own`: it runs in our environment, not in a peer's."""
 
     name: str
     peer: str
@@ -42,7 +42,7 @@ class Client:
 
 
 class Process:
-    """A running client, which is idle between its commands."""
+    """A running client process, which waits for commands."""
 
     def __init__(self, client: Client, url: str, database: str) -> None:
         interpreter = sys.executable if client.is_own else peers.python(client.peer)
@@ -59,7 +59,7 @@ class Process:
         self._read()
 
     def run(self, commands: Commands) -> Cost:
-        """Run the commands of a round; return the cost of the last one."""
+        """Run the commands of a round; return the cost of the last command."""
         assert self.process.stdin is not None
         for verb, count in commands:
             self.process.stdin.write(f"{verb} {count}\n".encode())
@@ -88,7 +88,7 @@ Costs = Mapping[str, Sequence[Cost]]
 def measure(
     clients: Sequence[Client], rounds: int, rabbit: str, databases: Mapping[str, str]
 ) -> Costs:
-    """Measure A, B, …, A, B, … after one round that is not counted."""
+    """Measure the clients in turn, A, B, …, A, B, …, after one uncounted warm-up round."""
     with ExitStack() as stack:
         running = []
         for client in clients:
@@ -105,12 +105,12 @@ def measure(
 
 
 def median_cpu(costs: Sequence[Cost]) -> float:
-    """Return the median CPU of one message, µs."""
+    """Return the median CPU time per message in µs."""
     return statistics.median(cost.cpu_us for cost in costs)
 
 
 def ratio(ours: Sequence[Cost], theirs: Sequence[Cost]) -> float:
-    """Return the median of ours ÷ theirs of each round."""
+    """Return the median, over all rounds, of our cost divided by their cost."""
     pairs = zip(ours, theirs, strict=True)
     return statistics.median(our.cpu_us / other.cpu_us for our, other in pairs)
 

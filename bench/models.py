@@ -28,7 +28,7 @@ FEATURES: dict[str, str | float] = {"room_type": "a", "season": 120.0, "nights":
 
 
 async def measure() -> tuple[float, float]:
-    """Return the CPU of one prediction, ours and direct, µs: the best of interleaved chunks."""
+    """Return the CPU µs of one prediction, ours and direct: the best of interleaved chunks."""
     model = make_pipeline(DictVectorizer(sparse=False), LinearRegression())
     model.fit([FEATURES, {"room_type": "b"}], [1.0, 2.0])
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:

@@ -1,7 +1,7 @@
 """An open load: send requests at given times, even if earlier requests have no answer yet.
 
-`send` starts the sending process, `python -m bench.openloop`, on a core and reads its result.
-Latency is measured from the time that a request was due, so it includes queueing in the client.
+`send` starts the sending process, `python -m bench.openloop`, on one core and reads its result.
+Latency is measured from the time at which a request was due, so it includes queueing in the client.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-MAX_CONNECTIONS = 4_000  # if all are busy, a request counts as unanswered
+MAX_CONNECTIONS = 4_000  # if all are busy, count a request as unanswered
 WRONG_BODY = -1
 TIMEOUT = 10.0  # seconds to wait for answers after the last request
 ROOT = Path(__file__).parents[1]
@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer to one request: `due` (seconds from the start), status and latency.
+    """The response to one request: `due` (seconds from the start), status and latency.
 
-    `status` is 0 without an answer, WRONG_BODY for a 200 with an unexpected body.
+    `status` is 0 without a response, WRONG_BODY for a 200 with an unexpected body.
     """
 
     due: float
@@ -53,7 +53,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, load: Load) -> None:
         self.load = load
         self.transport: asyncio.Transport | None = None
-        self.due = -1.0  # of the request in flight
+        self.due = -1.0  # the time at which the request in flight was due
         self.data = b""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP
@@ -187,9 +187,9 @@ class LoadResult:
         return statistics.quantiles(latencies, n=100, method="inclusive")[hundredth - 1]
 
     def recovery_time(self, stop: float, within: float) -> float:
-        """Return the seconds after `stop` until all requests are served `within` seconds again.
+        """Return the seconds after `stop` until all requests are again served `within` seconds.
 
-        Returns infinity if the last request was not.
+        Returns infinity if even the last request was not served in time.
         """
         late = [
             answer.due

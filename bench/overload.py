@@ -23,7 +23,7 @@ from .servers import Server, running
 
 FACTOR = 5
 CALLERS = 8  # closed-loop callers; their rate is the capacity
-AFTER = 5.0  # seconds of load at half the capacity, to measure the recovery
+AFTER = 5.0  # seconds of load at half the capacity after the overload, to measure the recovery
 WORK = Request("GET", "/work").wire("127.0.0.1")
 DONE = b'{"done":true}'
 HEALTH = Request("GET", "/.well-known/neurova/health").wire("127.0.0.1")
@@ -71,12 +71,12 @@ class Outcome:
 
     @property
     def lost(self) -> float:
-        """Return the lost share of the capacity."""
+        """Return the share of the capacity that was lost during the overload."""
         return 1 - self.goodput / self.capacity
 
 
 def measure(server: Server, seconds: float) -> Outcome:
-    """Measure capacity, latency without load, then overload. Raises RuntimeError for lost calls."""
+    """Measure capacity, unloaded latency and overload. Raises RuntimeError if a call is lost."""
     port = server.port
     hold(port, WORK, 1, 1.0, LOAD_CORE)
     most = require_valid(hold(port, WORK, CALLERS, max(4.0, seconds / 10), LOAD_CORE, answer=DONE))
@@ -138,7 +138,7 @@ def main() -> None:
     """Measure each kind of function and write the result."""
     figure = Figure("overload", __doc__)
     seconds = 60.0 if figure.is_full else 10.0
-    # In a quick run, more than 1 % of the calls arrive before shedding begins.
+    # A quick run must not use the p99 of all calls: more than 1 % arrive before shedding begins.
     p99 = "served_p99_ms" if figure.is_full else "settled_p99_ms"
     for kind in KINDS:
         results = list(outcomes(kind, seconds, rounds=1))

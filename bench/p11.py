@@ -35,7 +35,7 @@ def measure_help() -> float:
 
 @contextmanager
 def dev(project: Project) -> Iterator[tuple[Server, float]]:
-    """Run `neurova dev`; yield it and the seconds from its start to the first correct answer."""
+    """Run `neurova dev`; yield it, and the seconds from its start to the first correct response."""
     (project.state / "dev.key").unlink(missing_ok=True)
     started_at = time.monotonic()
     with started(project.program("dev")) as server:

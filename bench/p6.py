@@ -63,7 +63,7 @@ def main() -> None:
         b.per_second / a.per_second for a, b in zip(rounds[one.name], rounds[two.name], strict=True)
     ]
     print(f"two workers: {statistics.median(times):.3g} x the calls per second of one")
-    # A goal is a maximum, so judge the inverse.
+    # A goal is a maximum, so compare the inverse: the time per call.
     share = statistics.median(1 / each for each in times)
     figure.judge("time a call with two workers ÷ with one", share, 1 / LEAST)
     figure.parts["two against one"] = {

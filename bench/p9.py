@@ -51,7 +51,7 @@ class Stopwatch:
 
 
 def measure_disk(path: Path) -> float:
-    """Return how often SQLite commits one row durably, per second."""
+    """Return how many durable commits of one row SQLite completes per second."""
     connection = sqlite3.connect(path, isolation_level=None)
     connection.executescript(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS t (x)"

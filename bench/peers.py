@@ -21,7 +21,7 @@ def cache() -> Path:
 
 
 def environment(name: str, requirements: str) -> Path:
-    """Return the environment's folder; its name depends on the pinned versions."""
+    """Return the folder of an environment; its name contains a hash of the pinned versions."""
     mark = hashlib.sha256(f"{sys.version}\n{requirements}".encode()).hexdigest()[:12]
     return cache() / f"{name}-{mark}"
 
@@ -37,7 +37,7 @@ def python(name: str) -> str:
         shutil.rmtree(place, ignore_errors=True)
         subprocess.run([uv, "venv", "-q", "--python", sys.executable, str(place)], check=True)
         inside = str(place / "bin" / "python")
-        # Compile bytecode now, so that the measurement does not include it.
+        # Compile bytecode now, so that no measurement includes the compilation.
         install = [uv, "pip", "install", "-q", "--compile-bytecode", "-p", inside]
         subprocess.run([*install, "-r", str(wanted)], check=True)
         ready.touch()

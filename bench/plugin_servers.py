@@ -28,7 +28,7 @@ EVENTS = 10_000
 
 
 def measure(name: str, folder: Path) -> tuple[float, float]:
-    """Return the events per second of CPU, and the seconds until a killed server serves again."""
+    """Return the events per CPU second, and the seconds until a killed server serves again."""
     state = create_state(folder / "state")
     config: dict[str, object] = {"state": str(state)}
     if name == AUTH:

@@ -32,7 +32,7 @@ async def {name}(item: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """One generated function; every second has a path parameter."""
+    """One generated function; every second function has a path parameter."""
 
     number: int
     per_service: int = 100
@@ -63,7 +63,7 @@ class Endpoint:
         return f"/{self.service}/{self.name}"
 
     def request(self, key: str, plus: int = 0) -> Request:
-        """Return a call and its expected answer after `source(plus)` was saved."""
+        """Return a call, and its expected response once `source(plus)` is saved."""
         answer = {"n": self.number + plus}
         if not self.has_parameter:
             return Request("GET", self.path, fields=(("X-API-Key", key),), answer=answer)

@@ -80,7 +80,7 @@ async def quote(stay: Stay) -> Quote:
         stay.arrival - timedelta(days=7),
     )
 '''
-"""The limit is higher than the load: all calls are counted, none is refused."""
+"""The measured function; its limit is above the load, so all calls are counted, none refused."""
 LOGGING_FUNCTION = (
     FUNCTION.replace("import post", "import Log, post")
     .replace("(stay: Stay)", "(stay: Stay, log: Log)")
@@ -98,7 +98,7 @@ def request(key: str | None = None, **other: object) -> Request:
 
 
 def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
-    """Return calls that must be refused: no key, unknown key, invalid body, missing scope."""
+    """Return calls that must be refused: without key, unknown key, invalid body, missing scope."""
     body = json.dumps(STAY).encode()
     bad = json.dumps(STAY | {"nights": 0}).encode()
     requests = [
@@ -113,7 +113,7 @@ def refusals(key: str, unscoped: str | None = None) -> tuple[Request, ...]:
 
 @contextmanager
 def neurova(*, logs: bool = False) -> Iterator[Contender]:
-    """Yield the full call in a project with default settings; `logs`: it writes a log line."""
+    """Yield the full call in a project with default settings; `logs`: it also writes a log line."""
     with tempfile.TemporaryDirectory(prefix="neurova-bench-") as folder:
         project = Project(Path(folder))
         project.write("functions/quotes/quote.py", LOGGING_FUNCTION if logs else FUNCTION)

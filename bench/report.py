@@ -1,4 +1,4 @@
-"""The command-line options, printed tables, and committed JSON result files."""
+"""Parse the command line, print tables, and write the committed JSON result files."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def judge(what: str, value: float, goal: float, unit: str = "x") -> dict[str, object]:
-    """Print and return a value with its goal, which is a maximum."""
+    """Print and return a value with its goal; the value may be at most the goal."""
     met = value <= goal
     print(f"{what}: {value:.4g} {unit}, goal ≤ {goal:.4g} {unit}: {'met' if met else 'MISSED'}")
     return {"what": what, "value": round(value, 4), "goal": goal, "unit": unit, "met": met}

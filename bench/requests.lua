@@ -1,5 +1,5 @@
 -- Send prepared requests in turn and print the result as one line of JSON.
--- The argument is a file of them: for each its length in bytes, a newline, the bytes.
+-- The argument is a file with the requests: for each, its length in bytes, a newline, its bytes.
 
 local ready, turn = {}, 0
 

@@ -71,9 +71,9 @@ def measure(server: Server, contender: Contender, wrk: Wrk) -> Round:
 def measure_interleaved(
     contenders: Sequence[Contender], duration: Duration, *, pin: bool = True
 ) -> Rounds:
-    """Measure A, B, …, A, B, … with all servers running; check answers before and after.
+    """Measure the contenders in turn, A, B, …, A, B, …, while all servers run.
 
-    `pin`: servers on one core, the load on the other.
+    Checks responses before and after. `pin`: run the servers on one core, the load on the other.
     """
     server_core, load_core = (SERVER_CORE, LOAD_CORE) if pin else (None, None)
     with ExitStack() as stack:
@@ -98,5 +98,5 @@ def median(rounds: Sequence[Round]) -> float:
 
 
 def ratios(ours: Sequence[Round], theirs: Sequence[Round]) -> list[float]:
-    """Return ours ÷ theirs for each round, so that noise of the machine affects both."""
+    """Return our CPU divided by theirs for each round, so that machine noise affects both alike."""
     return [round(a.cpu_us / b.cpu_us, 4) for a, b in zip(ours, theirs, strict=True)]

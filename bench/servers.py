@@ -17,7 +17,7 @@ from pathlib import Path
 from . import cpu
 
 TIMEOUT = 60.0
-"""Maximum of seconds for a server to start, and to stop."""
+"""The maximum number of seconds that a server may take to start, and to stop."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def is_listening(port: int) -> bool:
 
 @contextmanager
 def started(program: Program, core: int | None = None) -> Iterator[Server]:
-    """Start a server without waiting until it listens, and stop it at the end."""
+    """Start a server, do not wait until it listens, and stop it at the end."""
     port = free_port()
     env = {
         name: value
@@ -111,7 +111,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def wait_until_listening(server: Server) -> None:
-    """Wait until the server listens. Raises RuntimeError if it ends, or takes too long."""
+    """Wait until the server listens. Raises RuntimeError if it exits or takes too long."""
     limit = time.monotonic() + TIMEOUT
     while not is_listening(server.port):
         if not is_alive(server.pid):

@@ -66,7 +66,7 @@ def request_mix(fields: Fields) -> Iterator[Request]:
 
 
 def create_project(folder: Path) -> tuple[Project, Fields]:
-    """Create a project with Booking and raised limits; return it and the header field of a key."""
+    """Create a project with Booking and high limits; return it, and the header field with a key."""
     project = Project(folder)
     shutil.copytree(BOOKING, folder / "functions" / "booking")
     for file in (folder / "functions" / "booking").glob("*.py"):

@@ -36,7 +36,7 @@ def format_markdown(results: Iterable[dict[str, Any]]) -> str:
 
 
 def results() -> list[dict[str, Any]]:
-    """Return the committed results: numbered figures in order, then the others by name."""
+    """Return the committed results: numbered figures in order, then all others by name."""
     return [json.loads(file.read_text()) for file in sorted(RESULTS.glob("*.json"), key=_sort_key)]
 
 
@@ -46,7 +46,7 @@ def _sort_key(file: Path) -> tuple[float, str]:
 
 
 def replace_results(page: str, results: str) -> str:
-    """Replace the last section of the page, the results."""
+    """Replace the results, which are the last section of the page."""
     head, _, _ = page.partition(HEADING)
     return f"{head}{HEADING}\n{results}"
 

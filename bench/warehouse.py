@@ -60,7 +60,7 @@ HEAVY = "SELECT consumer, function, status, count(*), avg(ms) FROM calls GROUP B
 
 
 def booking_messages(number: int) -> list[Message]:
-    """Return encoded events, as a consumer of the bus has them."""
+    """Return encoded events, as a consumer receives them from the bus."""
     codec, now = codec_of(BookingCreated), time.time()
     found = []
     for each in range(number):
@@ -113,7 +113,7 @@ def peak_memory() -> int:
 
 
 def measure_reports(path: Path, rounds: int) -> None:
-    """Print the seconds of each report, and the peak of memory above that of an open warehouse."""
+    """Print the seconds of each report, and the peak memory in excess of an open warehouse."""
     warehouse = DuckDBWarehouse(path, path.parent / "archive", MEMORY, readonly=True)
     before = peak_memory()
     for name, sql in REPORTS.items():
@@ -125,7 +125,7 @@ def measure_reports(path: Path, rounds: int) -> None:
 
 
 def repeat_query(path: Path, stop: threading.Event) -> int:
-    """Run the heavy query through the socket until told to stop; return how often."""
+    """Run the heavy query through the socket until `stop` is set; return how often it ran."""
     remote, count = RemoteOperations(path, 60), 0
     while not stop.is_set():
         with suppress(NeurovaError):

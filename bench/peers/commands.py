@@ -1,6 +1,6 @@
-"""Run a messaging client by commands on standard input: "publish 1000", "consume 1000".
+"""Control a messaging client by commands on standard input: "publish 1000", "consume 1000".
 
-Each command is answered by one line, the seconds and CPU seconds of one message as JSON.
+For each command, prints one line of JSON: the seconds and CPU seconds per message.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import time
 import uvloop
 
 BODY = bytes(200)
-WINDOW = 500  # unconfirmed messages of a client that pipelines
+WINDOW = 500  # the maximum number of unconfirmed messages of a client that pipelines
 PREFETCH = 50
 
 
@@ -28,7 +28,7 @@ class Progress:
         self.began = time.perf_counter(), time.process_time()
 
     def hit(self):
-        """Count a message. May be called by any thread."""
+        """Count a message; thread-safe."""
         number = next(self.numbers)
         if number == 1:
             self.start()
@@ -36,19 +36,19 @@ class Progress:
             self.loop.call_soon_threadsafe(self.finished.set)
 
     async def done(self):
-        """Wait for the last message."""
+        """Wait for the last message; return the costs."""
         await self.finished.wait()
         return self.costs()
 
     def costs(self):
-        """Return the seconds and CPU seconds of one message."""
+        """Return the seconds and CPU seconds per message."""
         began, cpu = self.began
         used = time.perf_counter() - began, time.process_time() - cpu
         return {"seconds": used[0] / self.count, "cpu": used[1] / self.count}
 
 
 async def publish_windows(progress, publish):
-    """Publish, by an async function, as many messages at once as fit into the window."""
+    """Call `publish` for WINDOW messages at a time; wait for their confirms before the next."""
     progress.start()
     for _ in range(progress.count // WINDOW):
         await asyncio.gather(*(publish() for _ in range(WINDOW)))
@@ -56,7 +56,7 @@ async def publish_windows(progress, publish):
 
 
 def serve(open_client):
-    """Run `open_client(url)`, which returns an async function for each command."""
+    """Run commands with `open_client(url)`, which returns an async function for each command."""
 
     async def run():
         commands = await open_client(sys.argv[1])

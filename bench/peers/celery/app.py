@@ -51,7 +51,7 @@ async def open_client(url):
         thread = threading.Thread(target=worker.start, daemon=True)
         thread.start()
         costs = await progress.done()
-        state.should_stop = 0  # its own thread closes its connection
+        state.should_stop = 0  # makes the worker's thread stop and close its connection
         await asyncio.to_thread(thread.join)
         state.should_stop = None
         return costs

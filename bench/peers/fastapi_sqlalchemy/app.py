@@ -1,10 +1,10 @@
 """Create and read a booking with FastAPI, SQLAlchemy async and aiosqlite: only the SQL.
 
-It runs the same three statements as Booking of NEUROVA, on a copy of the same empty database, with
-WAL and synchronous FULL, on SQLAlchemy Core with statements built once (its ORM costs more) and the
-default pool and transactions. Pydantic validates and returns the same fields. There is no key,
-scope, limit, trace or access record. The check and the booking are not serialised, so a room can be
-sold twice.
+It runs the same three statements as NEUROVA's Booking, on a copy of the same empty database, with
+WAL and synchronous FULL. It uses SQLAlchemy Core with statements built once (the ORM costs more)
+and the default pool and transactions. Pydantic validates and returns the same fields. There
+is no key, scope, limit, trace or access record. The check and the booking are not serialised, so a
+room can be sold twice.
 
 Runs on uvicorn with uvloop and httptools, no access log.
 """

@@ -84,7 +84,7 @@ key_header = APIKeyHeader(name="X-API-Key", auto_error=False)
 
 @app.middleware("http")
 async def log(request: Request, call_next):
-    """Write one line for each request, refused ones too."""
+    """Write one log line for each request, even if it is refused."""
     began = time.perf_counter()
     response = await call_next(request)
     logger.bind(
@@ -99,7 +99,7 @@ async def log(request: Request, call_next):
 
 
 async def consumer(request: Request, key: Annotated[str | None, Depends(key_header)]) -> str:
-    """Return the caller of a valid key with the scope."""
+    """Return the consumer of the key; refuse an invalid key, or a key without the scope."""
     found = KEYS.get(hashlib.sha256((key or "").encode()).digest())
     if found is None or found[2] < time.time():
         raise HTTPException(401, "no valid key")

@@ -1,4 +1,7 @@
-"""NEUROVA's bus, subscriptions and outbox; `argv`: RabbitMQ, PostgreSQL ("" without)."""
+"""NEUROVA's bus, subscriptions and outbox.
+
+Arguments: the URLs of RabbitMQ and of PostgreSQL ("" to use no database).
+"""
 
 import asyncio
 import itertools
@@ -34,14 +37,14 @@ CONCURRENCY = 8
 
 
 class Happened(Event, source="bench"):
-    """Is handled without a transaction."""
+    """An event that is handled without a transaction."""
 
     number: int
     text: str
 
 
 class Recorded(Event, source="bench"):
-    """Is handled in a transaction."""
+    """An event that is handled in a transaction."""
 
     number: int
     text: str
@@ -124,7 +127,7 @@ class Client:
         return costs
 
     async def insert(self, progress, is_published):
-        """Run a handler's transaction that inserts a row, and publishes an event."""
+        """Run transactions that insert a row and, if `is_published`, also publish an event."""
 
         async def body(tx):
             await tx.execute(SALES.insert(), {"number": 7})
@@ -143,7 +146,7 @@ class Client:
 
 
 def deadline():
-    """Return the deadline of one operation."""
+    """Return a deadline for one operation."""
     return asyncio.get_running_loop().time() + 60
 
 

@@ -2,7 +2,7 @@
 
 A catch-all Flask route creates an event (body, header fields, method, query, path) and a context,
 calls the handler, and converts its result into a response, dicts as JSON. Waitress has its default
-threads. There is no log, and not the watchdog process that runs in front of it in a cluster.
+threads. There is no log, and no watchdog process, which in a cluster runs in front of the server.
 """
 
 import os

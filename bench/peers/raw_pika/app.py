@@ -34,7 +34,7 @@ async def open_client(url):
 
 
 class Client:
-    """A channel to publish, and one to consume."""
+    """A channel for publishing, and a channel for consuming."""
 
     def __init__(self, publisher, consumer):
         self.publisher, self.consumer = publisher, consumer
@@ -42,7 +42,7 @@ class Client:
         self.sent, self.confirmed, self.progress = 0, 0, None
 
     async def publish(self, progress):
-        """Publish messages with at most WINDOW unconfirmed."""
+        """Publish messages; at most WINDOW of them are unconfirmed at any time."""
         self.progress, self.sent, self.confirmed = progress, 0, 0
         self.base = getattr(self, "base", 0)
         progress.start()
@@ -59,7 +59,7 @@ class Client:
             self.sent += 1
 
     def on_confirm(self, frame):
-        """Count the confirmed messages; all up to the tag if it says multiple."""
+        """Count the confirmed messages; if `multiple` is set, all up to the delivery tag."""
         method = frame.method
         confirmed = method.delivery_tag - self.base if method.multiple else self.confirmed + 1
         self.confirmed = max(confirmed, self.confirmed)
