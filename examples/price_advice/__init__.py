@@ -1,1 +1,1 @@
-"""Train and evaluate the model price-advice of Booking; run by dvc.yaml."""
+"""Train and evaluate Booking's model `price-advice`; dvc.yaml runs the modules as stages."""

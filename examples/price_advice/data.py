@@ -1,4 +1,4 @@
-"""The bookings that the stages pass on, and their parameters."""
+"""The examples that the stages pass to each other, and the parameters of the stages."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Compare the model with baselines on months that it has never seen; fail if it is not better.
 
-Baseline "month": the mean rate of the calendar month plus one offset per room type, both from the
-training months. May and June are not among them, so they get the mean of all. Baseline "season":
-the same with the mean of the month's days in the season before, which exists for all months. The
-model must beat the better one.
+Baseline "month": the mean rate of the calendar month plus one offset per room type, both computed
+from the training months. The training months contain no May or June, so these months get the mean
+of all months. Baseline "season": the same, but with the mean of the month's days in the previous
+season, which exists for all months. The model must be better than both baselines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .data import METRICS, MODEL, TEST, TRAIN, VALIDATION, Example, parameters, 
 
 
 def fit_baseline(train: Sequence[Example], level: Callable[[Example], float]) -> Any:
-    """Return a function that predicts `level` plus the mean offset of the room type."""
+    """Return a function that predicts `level` plus the mean offset of the example's room type."""
     offsets: dict[str, list[float]] = defaultdict(list)
     for each in train:
         offsets[str(each.features["room_type"])].append(each.rate - level(each))
@@ -35,7 +35,7 @@ def fit_baseline(train: Sequence[Example], level: Callable[[Example], float]) ->
 
 
 def month_level(train: Sequence[Example]) -> Callable[[Example], float]:
-    """Return the mean rate of a training month, that of all for other months."""
+    """Return a function for the mean rate of an example's month, or of all months if untrained."""
     months: dict[int, list[float]] = defaultdict(list)
     for each in train:
         months[each.arrival.month].append(each.rate)
@@ -45,7 +45,7 @@ def month_level(train: Sequence[Example]) -> Callable[[Example], float]:
 
 
 def season_level(each: Example) -> float:
-    """Return the mean of the month's days in the season before the training data."""
+    """Return the mean rate of the month's days in the season before the training data."""
     start = each.arrival.replace(day=1)
     days = [start + timedelta(days=n) for n in range(31)]
     return fmean(season_of(day) for day in days if day.month == start.month)
@@ -56,8 +56,8 @@ def resample_days(
 ) -> dict[str, Any]:
     """Return the sums of errors, and the counts, in bootstrap samples of whole days.
 
-    Bookings that arrive on one day resemble each other: single bookings would give too narrow
-    intervals.
+    Sampling single bookings would make the intervals too narrow, because bookings that arrive on
+    the same day resemble each other.
     """
     unique, index = np.unique(np.array(days), return_inverse=True)
     sums = {name: np.bincount(index, weights=values) for name, values in errors.items()}

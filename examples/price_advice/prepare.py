@@ -1,4 +1,4 @@
-"""Turn the hotel's bookings into examples, and split them by their arrival."""
+"""Turn the hotel's bookings into examples, and split them by arrival day."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .data import TEST, TRAIN, Example, parameters, write
 
 
 def main() -> None:
-    """Write the examples before the day of the split, and those from it on."""
+    """Write the examples that arrive before the split day, and the examples from that day on."""
     split = date.fromisoformat(parameters()["split"])
     stays = [booking(row).stay for row in rows()]
     examples = [

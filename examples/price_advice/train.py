@@ -1,6 +1,6 @@
 """Choose and train the model, and save it as MLflow does, with a summary of its training data.
 
-The choice sees training months only: the months of the test are for one report, by evaluate.py.
+The model is chosen on training months only; evaluate.py uses the test months once, to report.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .data import MODEL, TRAIN, VALIDATION, Example, parameters, read
 
 
 class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A model to choose from: it predicts the rate or its logarithm, `without` some features.
+    """A candidate model: it predicts the rate or its logarithm; `without`: the features it ignores.
 
-    Rates of a season and of room types multiply rather than add, which speaks for the logarithm.
+    The logarithm may fit better, because the effects of season and room type multiply.
     """
 
     regressor: Literal["trees", "linear"]
@@ -39,11 +39,11 @@ class Candidate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def fit(candidate: Candidate, examples: Sequence[Example], seed: int) -> Pipeline:
-    """Return the trained model of a candidate; it ignores the features it is to do without."""
+    """Return the trained model of a candidate; it ignores the candidate's `without` features."""
     steps: list[Any] = [DictVectorizer(sparse=False)]
     if candidate.regressor == "trees":
-        # The absolute error is robust against the few very high and very low rates. Without early
-        # stopping, which depends on the number of rows, both fits of a candidate are alike.
+        # The absolute error is robust against the few very high and very low rates. Disable early
+        # stopping, which depends on the number of rows, so that both fits of a candidate are alike.
         regressor = HistGradientBoostingRegressor(
             loss="absolute_error", early_stopping=False, random_state=seed
         )

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def print_outcome(outcome: Outcome, workers: int) -> int:
-    """Print the figures of the API and how those of the file differ; return the exit code."""
+    """Print the figures of the API, and their differences from the file; return the exit code."""
     sys.stdout.writelines(f"{line}\n" for line in format_tables(outcome.stored))
     differences = find_differences(outcome.file, outcome.stored)
     differences += find_differences(outcome.file, outcome.stays, "CRM")

@@ -27,14 +27,14 @@ class Stay(Struct, frozen=True):
 
 
 class Booking(Struct, frozen=True):
-    """The consumer and the stay. Equal bookings are separate bookings."""
+    """A consumer and a stay. Two equal objects are still two separate bookings."""
 
     consumer: str
     stay: Stay
 
 
 class StoredBooking(Stay, frozen=True):
-    """Hold what GET /bookings returns of a booking; `total` is in cents."""
+    """A booking as GET /bookings returns it; `total` is in cents."""
 
     total: int
 
@@ -44,7 +44,7 @@ class StoredBooking(Stay, frozen=True):
 
 
 class CrmStay(Struct, frozen=True):
-    """Hold what GET /stays returns of a stay; `total` is in cents."""
+    """A stay as GET /stays returns it; `total` is in cents."""
 
     status: str
     arrival: date

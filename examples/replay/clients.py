@@ -14,7 +14,7 @@ from .booking import Booking, CrmStay, StoredBooking
 from .wire import Connection, ConnectionLost, ReplayError, Response, encode_request
 
 CONNECTIONS = 8
-"""Connections to each worker."""
+"""The number of connections to each worker."""
 MAX_TRIES = 5
 PATIENCE = 60.0
 """Seconds to wait for the next stay in CRM."""
@@ -50,10 +50,10 @@ class Clients:
         self._keys = keys
 
     async def book(self, bookings: Iterable[Booking], tick: Tick) -> bool:
-        """Create every booking; return whether each got a response.
+        """Create every booking; return whether every call got a response.
 
-        Does not repeat a call after a lost connection: see `find_missing`. Raises ReplayError
-        for a response other than 201.
+        Does not repeat a call after a lost connection, because the booking may exist; use
+        `find_missing`. Raises ReplayError for a response other than 201.
         """
         lost = 0
 
@@ -88,9 +88,9 @@ class Clients:
         return stored
 
     async def read_stays(self, key: str, expected: int, tick: Tick) -> list[CrmStay]:
-        """Read all stays of CRM, again and again until it has handled `expected` bookings.
+        """Read all stays of CRM repeatedly, until it has handled `expected` bookings.
 
-        Return what there is when CRM has stored no further one for PATIENCE seconds.
+        If CRM stores no new stay for PATIENCE seconds, returns the stays so far.
         """
         connection = Connection(self._ports)
         stays: list[CrmStay] = []
@@ -111,7 +111,7 @@ class Clients:
     async def _distribute(
         self, items: Iterable[T], work: Callable[[Connection, T], Awaitable[None]]
     ) -> None:
-        """Call `work` for all items; each connection takes the next item when it is free."""
+        """Call `work` for all items; a connection takes the next item as soon as it is free."""
         remaining = iter(items)
 
         async def run(connection: Connection) -> None:
@@ -166,7 +166,7 @@ async def _exchange(connection: Connection, request: bytes, status: int) -> Resp
             return response
         if response.status != 503:
             break
-        await asyncio.sleep(1)  # the server's Retry-After
+        await asyncio.sleep(1)  # as the server's Retry-After says
     line = request.split(b" HTTP", 1)[0].decode()
     body = response.body.decode(errors="replace")
     raise ReplayError(f"{line} returned {response.status}: {body}")

@@ -38,7 +38,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Entry:
-    """The data of one booking for the report."""
+    """The data of one booking that a report needs."""
 
     month: str
     channel: str
@@ -84,7 +84,7 @@ def entry_of_stored(stored: StoredBooking) -> Entry:
 
 
 def entry_of_stay(stay: CrmStay) -> Entry:
-    """Return the entry of a stay in CRM; a cancelled one has no channel of the file."""
+    """Return the entry of a stay in CRM; a cancelled stay gets no channel of the file."""
     total = Decimal(stay.total).scaleb(-2)
     channel = stay.channel if stay.status == "booked" else stay.status
     figures = Figures(1, stay.nights, total / stay.nights, total)
@@ -92,7 +92,7 @@ def entry_of_stay(stay: CrmStay) -> Entry:
 
 
 def find_differences(file: Report, stored: Report, of: str = "the API") -> list[str]:
-    """Describe the lines in which two reports differ, to the cent; `of` has the second one."""
+    """Describe the lines in which two reports differ, to the cent; `of` names the second source."""
     expected, actual = file.lines(), stored.lines()
     return [
         f"{name}: the file has {expected.get(name)}, {of} has {actual.get(name)}"

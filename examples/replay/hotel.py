@@ -13,7 +13,7 @@ from .booking import Booking, Stay
 
 FILE = Path(__file__).with_name("hotel_rates.csv.gz")
 DIRECT = "direct"
-"""The consumer of bookings without a company and an agent."""
+"""The consumer of bookings that have neither a company nor an agent."""
 _NONE = {"", "not_applicable"}
 
 Row = Mapping[str, str]
@@ -49,7 +49,7 @@ def booking(row: Row) -> Booking:
 
 
 def nights(row: Row) -> int:
-    """Return the nights of a row's stay, on weekends and in the week."""
+    """Return the nights of a row's stay: weekend nights plus week nights."""
     return int(row["stays_in_weekend_nights"]) + int(row["stays_in_week_nights"])
 
 

@@ -40,7 +40,7 @@ def replay(rows: Sequence[hotel.Row], workers: int, storage: runtimes.Storage) -
         started = time.perf_counter()
         is_complete = book(Clients(ports, keys), bookings)
         seconds = time.perf_counter() - started
-    # The first platform has finished all calls, so no more bookings will be stored.
+    # The first platform has finished all calls when it stops, so it can store no more bookings.
     with runtimes.running(workers, storage) as ports:
         clients = Clients(ports, keys)
         stored = read(clients, len(keys))
@@ -86,7 +86,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
     try:
         return uvloop.run(work)
     except* ReplayError as errors:
-        # Several connections may fail for the same cause: report the first.
+        # Several connections may fail for the same reason, so report only the first error.
         first: BaseException = errors
         while isinstance(first, BaseExceptionGroup):
             first = first.exceptions[0]

@@ -20,16 +20,16 @@ from .wire import ReplayError
 PROJECT = Path(__file__).parents[2]
 NEUROVA = str(Path(sys.executable).with_name("neurova"))
 STOP_TIMEOUT = 60.0
-"""Seconds to stop; `neurova run` lets calls in flight finish for 30."""
+"""Seconds to wait for the stop; `neurova run` gives calls in flight 30 seconds to finish."""
 SCOPES = ("booking:read", "booking:write", "booking:rate")
 LIMIT = "10000/second"
-"""The limit of one consumer: more than it uses, and counted like any limit."""
+"""The limit of one consumer: high enough to refuse no call, but counted like any other limit."""
 
 
 class Storage(NamedTuple):
     """The state folder, the file or URL of Booking's database, and the URL of the bus.
 
-    `bus` is empty for the embedded one.
+    An empty `bus` stands for the embedded bus.
     """
 
     state: Path
@@ -100,7 +100,7 @@ def _wait_for_port(process: subprocess.Popen[str]) -> int:
 
 
 def _environment(storage: Storage) -> dict[str, str]:
-    # Settings in the environment could name a database in use.
+    # Remove NEUROVA_ settings of the environment: they could name a database that is in use.
     env = {name: value for name, value in os.environ.items() if not name.startswith("NEUROVA_")}
     env["NEUROVA_PROJECT_STATE"] = str(storage.state)
     env["NEUROVA_ADMIN_PORT"] = "0"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 TIMEOUT = 60.0
-"""Seconds to wait for a response; the platform gives one within 30."""
+"""Seconds to wait for a response; the platform responds within 30 seconds."""
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _CLOSE = re.compile(rb"\r\nconnection: *close\r\n", re.IGNORECASE)
 
@@ -20,7 +20,7 @@ class ReplayError(Exception):
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the response: the call may or may not have had an effect."""
+    """The connection ended before the response, so the call may or may not have had an effect."""
 
 
 class Response(NamedTuple):
