@@ -1,4 +1,4 @@
-// Calls of the functions for guests. No key: these functions are public and limited by address.
+// Call the functions for guests without a key: they are public, and rate-limited by IP address.
 
 const BASE = document.querySelector("meta[name=api]").content;
 const TIMEOUT = 15_000; // milliseconds
@@ -38,11 +38,11 @@ export const book = (request) =>
 
 export const findBooking = (number) => call("/guest/booking", { headers: { "booking-number": number } });
 
-/** A new booking number: 100 random bits, which nobody can guess. */
+/** Return a new booking number: 100 random bits, so that nobody can guess it. */
 export const makeNumber = () =>
   group(Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => ALPHABET[byte % 32]).join(""));
 
-/** The number in a text that somebody typed, or null. */
+/** Return the booking number in a text that a guest typed, or null if it is malformed. */
 export function readNumber(typed) {
   const plain = typed.toUpperCase().replace(/[\s-]/g, "").replace(/O/g, "0").replace(/[IL]/g, "1");
   return plain.length === 20 && [...plain].every((each) => ALPHABET.includes(each)) ? group(plain) : null;

@@ -8,21 +8,21 @@ import { showBooking, showOffers, showStay } from "./views.js";
 const { search, book: details, find } = document.forms;
 const status = document.getElementById("status");
 const alert = document.getElementById("alert");
-const STORED = "booking"; // the number, until this tab is closed
+const STORED = "booking"; // the storage key of the booking number; kept until the tab is closed
 
 let results = null; // {stay, found}
 let draft = null; // the stay to book, with its number
 let booking = null;
-let email = ""; // of the booking that was just made
+let email = ""; // the email address of the booking that was just made
 let isBusy = false;
-let notice = ""; // for the next view
+let notice = ""; // a message to show in the next view
 
 function showAlert(message) {
   alert.textContent = message;
   alert.hidden = !message;
 }
 
-/** Run one call of a form at a time; show an error beside its fields, or above the form. */
+/** Run `work` for a form, one at a time; show an error beside its fields, or above the form. */
 async function send(form, busyText, work, explain = () => "") {
   if (isBusy) return;
   isBusy = true;
@@ -69,7 +69,7 @@ function choose(offer) {
   location.hash = "#/book";
 }
 
-/** Search again when the offer is gone or has another price. */
+/** Search again if the offer is sold out or its price has changed. */
 async function explainBooking(problem) {
   if (problem.status !== 409) return "";
   await searchRooms();
@@ -146,7 +146,7 @@ function render() {
 /** Show the view that the URL fragment names, and focus its heading. */
 async function route(event) {
   let view = location.hash.replace(/^#\/?/, "") || "search";
-  if (view === "main") return; // the skip link
+  if (view === "main") return; // the target of the skip link
   if (view === "booking" && !booking) await restore();
   if ((view === "book" && !draft) || !document.querySelector(`[data-view="${CSS.escape(view)}"]`)) view = "search";
   if (view === "booking" && !booking) view = "find";
@@ -164,7 +164,7 @@ async function route(event) {
   if (event) title.focus();
 }
 
-/** Read the booking of this tab again after a reload. */
+/** Load the booking of this tab again after a page reload. */
 async function restore() {
   const number = sessionStorage.getItem(STORED);
   if (number) await send(find, "find.busy", async () => { booking = await findBooking(number); });

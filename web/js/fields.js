@@ -1,4 +1,4 @@
-// Fields of forms: their values, and messages beside those that are wrong.
+// Read and check form fields, and show messages beside invalid fields.
 
 import { text } from "./text.js";
 
@@ -6,7 +6,7 @@ const FIELDS = {
   "/arrival": "arrival", "/nights": "departure", "/guest/name": "name", "/guest/email": "email",
 };
 
-/** Show a message beside each field that has one, clear the others, and focus the first. */
+/** Show each field's message beside it, clear all others, and focus the first invalid field. */
 export function showFaults(form, faults) {
   for (const field of form.elements) {
     const place = document.getElementById(`${field.id}-error`);
@@ -18,7 +18,7 @@ export function showFaults(form, faults) {
   form.querySelector("[aria-invalid]")?.focus();
 }
 
-/** Return whether all fields of a form are valid, and show what is wrong. */
+/** Return whether all fields of a form are valid; show a message beside each invalid field. */
 export function check(form, faults = {}) {
   for (const field of form.elements) {
     const isBlank = field.required && !field.value.trim();
@@ -28,7 +28,7 @@ export function check(form, faults = {}) {
   return Object.keys(faults).length === 0;
 }
 
-/** Show the errors of a problem beside their fields; return whether each has a field here. */
+/** Show the errors of a problem beside their fields; return whether all fields are in this form. */
 export function showProblem(form, problem) {
   const faults = {};
   for (const pointer of problem.pointers) {
@@ -39,7 +39,7 @@ export function showProblem(form, problem) {
   return problem.pointers.length > 0 && Object.keys(faults).length === problem.pointers.length;
 }
 
-/** A local date in the form of a date field. */
+/** Return a local date in the format of a date field. */
 export const isoDay = (date) =>
   [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
 

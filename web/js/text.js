@@ -1,4 +1,4 @@
-// All texts in both languages, and dates, money and counts in the form of each.
+// All texts in both languages, and the formatting of dates, money and counts.
 
 const TEXTS = {
   en: {
@@ -95,7 +95,7 @@ export function chooseLanguage() {
   return wanted.map((each) => each?.slice(0, 2)).find((each) => each in TEXTS) ?? "en";
 }
 
-/** Use a language for all texts, and set those of the document. */
+/** Switch to a language, and replace all texts of the document. */
 export function setLanguage(chosen, isKept = false) {
   language = chosen;
   if (isKept) localStorage.setItem(STORED, chosen);
@@ -118,7 +118,7 @@ export const money = (cents) =>
 
 const DAY = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
 
-/** A day like "2026-12-01" in words. */
+/** Return a day like "2026-12-01" in words. */
 export const day = (iso) => new Intl.DateTimeFormat(language, { ...DAY, weekday: text("weekday") }).format(new Date(iso));
 
 export const dayRange = (from, to) =>

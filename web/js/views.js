@@ -7,7 +7,7 @@ const MANY = 5; // the API never reports more free rooms
 
 const find = (id) => document.getElementById(id);
 
-/** List the offers; `choose` is called with the one that the guest chooses. */
+/** List the offers; call `choose` with the offer that the guest chooses. */
 export function showOffers({ stay, found }, choose) {
   const { arrival, departure, offers } = found;
   const dates = dayRange(arrival, departure);
@@ -40,7 +40,7 @@ function showOffer(offer, stay, choose) {
   return item;
 }
 
-/** Describe a stay, or a booking, as a list of terms. */
+/** Fill a description list with the data of a stay or a booking. */
 export function showStay(list, stay) {
   const guests = [text("adult", { count: stay.adults })];
   if (stay.children) guests.push(text("child", { count: stay.children }));
@@ -63,7 +63,7 @@ export function showStay(list, stay) {
   }));
 }
 
-/** Show a booking; `email` if it was just made. */
+/** Show a booking; `email` is set only if the booking was just made. */
 export function showBooking(booking, email) {
   find("booking-title").textContent = text(email ? "booked.new" : "booked.title");
   find("booking-note").textContent = email ? text("booked.note", { email }) : "";
