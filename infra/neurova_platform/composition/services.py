@@ -1,4 +1,4 @@
-"""Load a service of a project with its resources, and bring its database up to date."""
+"""Load a service of a project with its resources, and upgrade or check its database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The platform's functions that answer saved reports."""
+"""The platform's functions that serve saved reports."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Create elements without HTML: a text of the document always stays text.
+// Create elements without parsing HTML, so that text from the document always stays text.
 
 /** Return an element. `attributes` may hold listeners, like `onclick`; children: nodes or text. */
 export function el(tag, attributes = {}, ...children) {
@@ -27,7 +27,7 @@ export function prose(text) {
     .map((paragraph) => el("p", {}, inline(paragraph.replace(/\s*\n\s*/g, " ").trim())));
 }
 
-/** Return a block of code that scrolls, and so is focusable. */
+/** Return a focusable block of code, so that it can be scrolled with the keyboard. */
 export function code(label, ...children) {
   return el("pre", { tabindex: "0", role: "group", "aria-label": label }, el("code", {}, ...children));
 }

@@ -26,7 +26,7 @@ export function request(operation, values, body, key, api) {
   return { method: operation.method, url, headers, cookies, body: body === "" ? null : body };
 }
 
-/** Return a command for a shell, without the key, which would stay in its history. */
+/** Return a shell command without the key, because the key would stay in the shell's history. */
 export function curl(request) {
   const method = request.method === "GET" ? "" : `-X ${request.method} `;
   const words = [`curl ${method}${quoted(request.url.href)}`];

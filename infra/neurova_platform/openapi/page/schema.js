@@ -99,7 +99,7 @@ function field(api, name, schema, required, isRequest) {
   const deeper = inside(schema).length || schema.properties || (schema.$ref && api.resolve(schema).properties);
   if (!deeper) return el("li", {}, el("div", {}, head), about);
   const details = el("details", {}, el("summary", {}, head));
-  // Created when opened, since a type may contain itself.
+  // Create the nested schema only when it is opened, because a type may contain itself.
   details.addEventListener("toggle", () => details.append(fields(api, schema, isRequest) ?? ""), { once: true });
   return el("li", {}, details, about);
 }
