@@ -88,7 +88,7 @@ def test_changed_type_is_read_as_one_column(warehouse: Warehouse) -> None:
     sink.store([message("text", Narrowed("7 EUR"))])
     assert ask(warehouse, f"SELECT total FROM {TABLE} WHERE _id = 'text'") == [("7 EUR",)]
     kinds = {each.name: each.kind for each in warehouse.tables()[0].columns}
-    assert kinds["total"], kinds["total__double"] == ("long", "double")
+    assert (kinds["total"], kinds["total__double"]) == ("long", "double")
     assert kinds["total__text"] == "text"
 
 
