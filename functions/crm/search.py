@@ -6,8 +6,10 @@ from msgspec import Meta, Struct
 
 from neurova import Tx, get
 
-from .domain import Customer, Position
+from .domain import Customer
 from .index import search
+
+MAX_SKIP = 100_000
 
 
 class Found(Struct):
@@ -22,8 +24,9 @@ async def search_customers(
     q: Annotated[str, Meta(max_length=200)],
     tx: Tx,
     limit: Annotated[int, Meta(ge=1, le=100)] = 20,
-    skip: Position = 0,
+    skip: Annotated[int, Meta(ge=0, le=MAX_SKIP)] = 0,
 ) -> Found:
     """Search customers by words in fields, notes and interactions, or by phone number."""
     found = await search(tx, q, limit + 1, skip)
-    return Found(found[:limit], skip + limit if len(found) > limit else None)
+    has_more = len(found) > limit and skip + limit <= MAX_SKIP
+    return Found(found[:limit], skip + limit if has_more else None)

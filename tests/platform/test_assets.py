@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from neurova_platform import assets
+from neurova_platform.scaffold import scaffold
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -49,4 +50,4 @@ def test_wheel_contains_plugins_templates_and_page(tmp_path: Path) -> None:
     plugins, templates, page = done.stdout.splitlines()
     assert page.split() == sorted(assets.page())
     assert Path(plugins) == site / "neurova_platform" / "_assets" / "plugins"
-    assert templates == "6"
+    assert int(templates) == len(scaffold.plan_project("demo"))

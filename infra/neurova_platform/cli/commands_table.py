@@ -42,7 +42,9 @@ COMMANDS = {
     "config": Command("config:config", "Show every setting and where its value comes from."),
     "doctor": Command("doctor:doctor", "Check what the platform needs, and show how to fix it."),
     "db": Command("db:db", "Create, apply and inspect the migrations of services."),
-    "bus": Command("bus:bus", "Create, compare and print the queues on RabbitMQ."),
+    "bus": Command(
+        "bus:bus", "Create the queues on RabbitMQ or SQS; compare and print those on RabbitMQ."
+    ),
     "schema": Command("schema:schema", "List, check, compare and register schemas of events."),
     "sql": Command(
         "sql:sql", "Print the answer of STATEMENT, one SELECT of tables of the warehouse."

@@ -158,7 +158,7 @@ async def test_deadline_or_disconnect_does_not_interrupt_a_commit(
         await asyncio.sleep(0)  # let the deadline's timer fire
 
     project.database.on_commit = commit
-    waiting = asyncio.ensure_future(project.reply(define(project, timeout=0.01)))
+    waiting = asyncio.ensure_future(project.reply(define(project, timeout=0.5)))
     await asyncio.wait([waiting])
     assert waiting.cancelled() if is_cancelled else waiting.result().status == 200
     await until(lambda: bool(project.database.events))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.conftest import LETTERS, sell
 from tests.gateway.admin.test_openapi import assert_matches_schema
+from tests.serving import until
 
 from neurova_platform.testing.platform import TestPlatform
 
@@ -53,6 +54,16 @@ def replay(platform: TestPlatform, **body: Any) -> dict[str, Any]:
 def progress(platform: TestPlatform, replay: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = platform.admin("GET", f"/v1/replays/{replay['id']}").json()
     return found
+
+
+def settle_replay(platform: TestPlatform, replay: dict[str, Any]) -> None:
+    """Handle the events of a replay, which the platform sends in the background."""
+
+    def is_settled() -> bool:
+        settle(platform)
+        return bool(progress(platform, replay)["waiting"] == 0)
+
+    until(is_settled)
 
 
 def audited(platform: TestPlatform) -> list[dict[str, Any]]:
@@ -135,7 +146,7 @@ def test_edited_event_is_handled_after_its_replay(running: TestPlatform) -> None
     assert (edited.status, edited.json()["values"]) == (200, values)
     started = replay(running, ids=[id])
     assert (started["waiting"], started["handled"]) == (1, 0)
-    settle(running)
+    settle_replay(running, started)
     assert progress(running, started)["handled"] == 1
     assert get(running, f"{QUEUE}/dead-letters") == []
     assert [(each["did"], each["ids"]) for each in audited(running)] == [
@@ -149,7 +160,7 @@ def test_replayed_group_is_fixed_and_dead_again_is_no_success(running: TestPlatf
     started = replay(running, cause="ValueError")
     assert (started["total"], started["waiting"]) == (2, 2)
     sell(running, "broken")
-    settle(running)
+    settle_replay(running, started)
     found = progress(running, started)
     assert (found["total"], found["dead"], found["handled"], found["waiting"]) == (2, 2, 0, 0)
     events = get(running, f"/v1/replays/{started['id']}/events")

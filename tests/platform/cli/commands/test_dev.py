@@ -178,7 +178,8 @@ def test_path_cannot_control_the_terminal() -> None:
 
 def test_failed_reload_says_what_is_served(capsys: pytest.CaptureFixture[str]) -> None:
     session = Session(False)
-    session._platform = SimpleNamespace(services={"hello": None})  # type: ignore[assignment]
+    settings = SimpleNamespace(site=SimpleNamespace(folder="web"))
+    session._platform = SimpleNamespace(services={"hello": None}, settings=settings)  # type: ignore[assignment]
     for service in ("hello", "shop"):
         session.show_reload(service, ValueError("why"), 0.1)
     assert capsys.readouterr().out.splitlines() == [
