@@ -127,7 +127,7 @@ def test_name_is_that_of_the_service() -> None:
 def test_schema_is_valid_avro_with_docs_and_defaults() -> None:
     schema = avro_schema(Made)
     fastavro.parse_schema(schema)
-    assert schema["doc"] == "Something was made."
+    assert schema["doc"] == "An event for tests."
     fields = {field["name"]: field for field in schema["fields"]}
     assert fields["note"] == {"name": "note", "type": ["null", "string"], "default": None}
     assert fields["rank"]["default"] == 3

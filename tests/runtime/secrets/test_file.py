@@ -69,7 +69,7 @@ def test_given_keys_rotate_from_old_to_new(tmp_path: Path) -> None:
 BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
     "key is gone": (lambda folder: (folder / "secrets.key").unlink(), "cannot be read"),
     "key is readable": (lambda folder: (folder / "secrets.key").chmod(0o640), "chmod 600"),
-    "no key": (lambda folder: (folder / "secrets.key").write_text("x"), "is no key"),
+    "no key": (lambda folder: (folder / "secrets.key").write_text("x"), "is not a valid key"),
     "other key": (
         lambda folder: (folder / "secrets.key").write_text(Fernet.generate_key().decode()),
         "cannot be decrypted",
