@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
 
 import msgspec
 
@@ -14,6 +17,8 @@ from .compression import CompressedReply, choose_coding
 
 METHODS = ("GET", "HEAD")
 INDEX = "index.html"
+# These formats are compressed already.
+_PACKED = frozenset(["font/woff2", "image/avif", "image/jpeg", "image/png", "image/webp"])
 
 
 class StaticFile(msgspec.Struct, frozen=True):
@@ -24,6 +29,20 @@ class StaticFile(msgspec.Struct, frozen=True):
     cache_control: str
     tag: str
     encodings: Mapping[str, bytes]
+
+
+def compress(content: bytes, content_type: str) -> dict[str, bytes]:
+    """Return the encodings of a file that are smaller than its content, best first.
+
+    They are made once, so at the highest levels; Brotli only if it is installed.
+    """
+    if content_type in _PACKED:
+        return {}
+    encoder = zlib.compressobj(9, zlib.DEFLATED, 31)
+    found = {"gzip": encoder.compress(content) + encoder.flush()}
+    if find_spec("brotli"):
+        found = {"br": import_module("brotli").compress(content, quality=11), **found}
+    return {name: data for name, data in found.items() if len(data) < len(content)}
 
 
 class StaticSite:

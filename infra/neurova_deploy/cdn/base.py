@@ -135,10 +135,8 @@ def url_path(path: str) -> str:
 def release_of(site: Site) -> Release:
     """Return a new release with the files of a site."""
     hashed = {each.path: entry_of(each) for each in site.files if each.is_hashed}
-    pages = [
-        msgspec.structs.replace(each, encodings={}) for each in site.files if not each.is_hashed
-    ]
-    return Release(hashed, tuple(pages), dict(site.headers))
+    pages = tuple(each for each in site.files if not each.is_hashed)
+    return Release(hashed, pages, dict(site.headers))
 
 
 def plan_release(

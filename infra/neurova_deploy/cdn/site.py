@@ -1,14 +1,11 @@
-"""Build a public page from its folder: hashed names, compressed forms, headers."""
+"""Build a public page from its folder: hashed names, types, caching, headers."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import zlib
 from collections.abc import Mapping
 from html import escape
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from posixpath import basename
 from urllib.parse import urlsplit
@@ -37,7 +34,6 @@ CONTENT_TYPES = {
     "woff2": "font/woff2",
     "xml": "application/xml",
 }
-_COMPRESSED = frozenset(["avif", "jpg", "png", "webp", "woff2"])  # already compressed formats
 _TEXTS = frozenset(["css", "html", "js"])
 _FIXED = frozenset(["favicon.ico", "robots.txt", "sitemap.xml"])  # clients request these names
 _VARIABLE = re.compile(r"\{\{\s*([A-Za-z_]*)\s*\}\}")
@@ -45,10 +41,7 @@ HASH_LENGTH = 10
 
 
 class SiteFile(msgspec.Struct, frozen=True):
-    """A file to publish. `path` has no leading slash; `sha256` is of `content`, in hex.
-
-    `encodings`: the content compressed as "br" and "gzip", if that makes it smaller.
-    """
+    """A file to publish. `path` has no leading slash; `sha256` is of `content`, in hex."""
 
     path: str
     content: bytes
@@ -56,7 +49,6 @@ class SiteFile(msgspec.Struct, frozen=True):
     cache_control: str
     is_hashed: bool
     sha256: str
-    encodings: Mapping[str, bytes]
 
 
 class Site(msgspec.Struct, frozen=True):
@@ -169,7 +161,6 @@ class _Builder:
             IMMUTABLE if is_hashed else REVALIDATED,
             is_hashed,
             digest,
-            {} if kind in _COMPRESSED else _compress(content),
         )
 
     def _name_of(self, path: str, reference: Reference) -> str:
@@ -209,12 +200,3 @@ class _Builder:
 
 def _is_hashed(path: str) -> bool:
     return not path.endswith(".html") and path not in _FIXED
-
-
-def _compress(content: bytes) -> dict[str, bytes]:
-    """Return the compressed forms that are smaller than `content`; Brotli only if installed."""
-    encoder = zlib.compressobj(9, zlib.DEFLATED, 31)
-    found = {"gzip": encoder.compress(content) + encoder.flush()}
-    if find_spec("brotli"):
-        found = {"br": import_module("brotli").compress(content, quality=11), **found}
-    return {name: data for name, data in found.items() if len(data) < len(content)}

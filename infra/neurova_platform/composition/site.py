@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurova.settings.settings import Settings
-from neurova_gateway.pipeline.static_site import StaticFile, StaticSite
+from neurova_gateway.pipeline.static_site import StaticFile, StaticSite, compress
 
 _TAG_LENGTH = 24
 
@@ -30,7 +30,7 @@ def load_site(settings: Settings) -> StaticSite | None:
                 file.content_type,
                 file.cache_control,
                 file.sha256[:_TAG_LENGTH],
-                file.encodings if settings.gateway.compress else {},
+                compress(file.content, file.content_type) if settings.gateway.compress else {},
             )
             for file in site.files
         },

@@ -10,6 +10,7 @@ import brotli
 import pytest
 from tests.gateway.pipeline.conftest import Run
 
+from neurova_gateway.pipeline.static_site import compress
 from neurova_platform.testing.platform import TestPlatform
 
 STYLE = "p { margin: 0 }\n" * 100
@@ -25,6 +26,16 @@ def site(run_probe: Run, probe_project: Path) -> Callable[[str], TestPlatform]:
     (web / "about" / "index.html").write_text("about")
     (web / "page.css").write_text(STYLE)
     return lambda settings="": run_probe(settings + SITE)
+
+
+def test_encodings_are_smaller_than_the_file() -> None:
+    content = b"export default 'long text'; " * 50
+    encodings = compress(content, "text/javascript; charset=utf-8")
+    assert all(len(each) < len(content) for each in encodings.values())
+    assert brotli.decompress(encodings["br"]) == content
+    assert gzip.decompress(encodings["gzip"]) == content
+    assert compress(b"x", "text/plain; charset=utf-8") == {}
+    assert compress(content, "image/png") == {}
 
 
 def find_style(running: TestPlatform) -> str:
