@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 from neurova.database.base import Database
@@ -40,6 +39,7 @@ from neurova_gateway.server.asgi import GatewayApp
 from neurova_gateway.server.connection_manager import ConnectionManager
 
 from .. import assets
+from ..memory import gc_paused
 from ..openapi.service import platform_functions
 from . import backends, state
 from .databases import ServiceDatabases
@@ -265,7 +265,7 @@ class Platform:
                 for each in functions
             }
         )
-        with _gc_paused():
+        with gc_paused():
             config = render(
                 functions,
                 self.settings.gateway,
@@ -369,18 +369,3 @@ class Platform:
             return Identity(key, self.environment)
         find = self.secrets.source(name, "gateway.identity")
         return Identity(read_from_secret(find, name), self.environment)
-
-
-@contextmanager
-def _gc_paused() -> Iterator[None]:
-    """Pause the garbage collector while loading creates many long-lived objects.
-
-    Otherwise collections that free nothing would take half of the loading time.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...memory import gc_paused
 from ..output import json_option, print_document, print_table
 from .deploy_site import site
 
@@ -62,18 +61,6 @@ def _yes(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--yes", is_flag=True, help="Do not ask before changing anything.")(command)
 
 
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Pause the garbage collector, because thousands of functions live as long as the command."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
 @deploy.command()
 @_environment
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change; exit with 2.")
@@ -83,7 +70,7 @@ def _without_collector() -> Iterator[None]:
 @_yes
 @json_option
 @click.pass_context
-@_without_collector()
+@gc_paused()  # loads thousands of functions that live as long as the command
 def apply(
     ctx: click.Context,
     environment: str,
