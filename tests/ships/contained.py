@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tests.verbs import Verbs
+
 from neurova_gateway.keys.factory import key_store_url, open_key_store
 from neurova_gateway.keys.issuer import create
 from neurova_platform import http_client
@@ -18,7 +20,7 @@ from neurova_platform.testing.response import Response
 from .container import Container
 
 
-class Contained:
+class Contained(Verbs):
     """Run a command in a container until `close`; `keys` holds its API keys."""
 
     def __init__(
@@ -73,22 +75,6 @@ class Contained:
         body = None if json is None else encode(json)
         found = http_client.send(self.url, method, path, fields, body)
         return Response(found.status, found.headers, found.body)
-
-    def get(self, path: str, **options: Any) -> Response:
-        """GET a path."""
-        return self.call("GET", path, **options)
-
-    def post(self, path: str, **options: Any) -> Response:
-        """POST to a path."""
-        return self.call("POST", path, **options)
-
-    def patch(self, path: str, **options: Any) -> Response:
-        """PATCH a path."""
-        return self.call("PATCH", path, **options)
-
-    def delete(self, path: str, **options: Any) -> Response:
-        """DELETE a path."""
-        return self.call("DELETE", path, **options)
 
     def close(self) -> tuple[int, str]:
         """Send SIGTERM to the container's first process; return its exit code and its output."""

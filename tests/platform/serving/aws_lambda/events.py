@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from tests.servers.rie import LambdaFunction
+from tests.verbs import Verbs
 
 from neurova_gateway.keys.factory import open_key_store
 from neurova_gateway.keys.issuer import create
@@ -101,7 +102,7 @@ def response_body(answer: Mapping[str, Any]) -> bytes:
     return b64decode(text, validate=True) if answer["isBase64Encoded"] else text.encode()
 
 
-class LambdaPlatform:
+class LambdaPlatform(Verbs):
     """A project behind a function URL, with the interface of the `platform` fixture."""
 
     def __init__(self, function: LambdaFunction, keys: str) -> None:
@@ -130,22 +131,6 @@ class LambdaPlatform:
         answer = self.function.invoke(event(method, path, fields, encode(json)))
         headers = dict(response_fields(answer))
         return Response(answer["statusCode"], headers, response_body(answer))
-
-    def get(self, path: str, **options: Any) -> Response:
-        """GET a path."""
-        return self.call("GET", path, **options)
-
-    def post(self, path: str, **options: Any) -> Response:
-        """POST to a path."""
-        return self.call("POST", path, **options)
-
-    def patch(self, path: str, **options: Any) -> Response:
-        """PATCH a path."""
-        return self.call("PATCH", path, **options)
-
-    def delete(self, path: str, **options: Any) -> Response:
-        """DELETE a path."""
-        return self.call("DELETE", path, **options)
 
     def revoke_keys(self) -> None:
         """Revoke all keys."""
